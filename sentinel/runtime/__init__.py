@@ -1,0 +1,1 @@
+"""What every part of the shell needs: clock, logging, metrics, supervision."""
