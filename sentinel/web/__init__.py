@@ -1,0 +1,1 @@
+"""HTTP in: ingest, API, pages, security."""
