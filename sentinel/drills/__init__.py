@@ -1,0 +1,1 @@
+"""Scenarios: recorded-like conversations that are replayed through the production path, for the demo and for drills."""
