@@ -121,7 +121,7 @@ class Flow(msgspec.Struct):
         if self.minutes:
             self.minutes += [
                 Counts(
-                    start + place * BUCKET_SECONDS,
+                    float(start) + place * BUCKET_SECONDS,
                     expected=mentions,
                     expected_negative=mentions * negative,
                     expected_positive=mentions * positive,
