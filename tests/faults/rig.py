@@ -410,3 +410,25 @@ class Desk:
                 assert status == 200
                 self.confirmed += [one["id"] for one in self.unconfirmed.pop(0)]
         return True
+
+
+HISTORY_MINUTES, STEP = 120, 20
+STORM = T0 + HISTORY_MINUTES * 60
+"""When a storm can begin: what is usual must be known before it can change."""
+LATENESS = 30.0
+
+
+async def live_through_history(service: Service, desk: Desk, talk: Talk) -> None:
+    """Two quiet hours from T0 to STORM, said and closed."""
+    for minute in range(0, HISTORY_MINUTES, STEP):
+        end = T0 + (minute + STEP) * 60
+        desk.take(talk.usual(end - STEP * 60, STEP, 2 * STEP))
+        await say_and_close(service, desk, end)
+
+
+async def say_and_close(service: Service, desk: Desk, end: float) -> None:
+    """Send what is unsent at the end of a minute and wait until the minute is closed."""
+    await service.move(end)
+    assert await desk.send_all()
+    await service.move(end + LATENESS)
+    await until(lambda: service.minute_closed(end), f"closed up to {end}")

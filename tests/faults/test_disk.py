@@ -11,7 +11,19 @@ from pathlib import Path
 import pytest
 
 from sentinel.slack_sandbox import SlackSandbox
-from tests.faults.rig import HTTP, T0, Desk, Service, Talk, config_text, slack_lines, until
+from tests.faults.rig import (
+    HTTP,
+    STORM,
+    T0,
+    Desk,
+    Service,
+    Talk,
+    config_text,
+    live_through_history,
+    say_and_close,
+    slack_lines,
+    until,
+)
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
@@ -124,15 +136,10 @@ async def test_a_damaged_snapshot_costs_nothing_that_the_journal_still_has(tmp_p
         service = Service(tmp_path, config_text(slack_lines(sandbox)))
         desk, talk = Desk(service), Talk()
         async with service:
+            await live_through_history(service, desk, talk)
             for minute in range(8):
-                desk.take(talk.storm(T0 + minute * 60))
-                await service.move(T0 + minute * 60 + 60)
-                assert await desk.send_all()
-                await service.move(T0 + minute * 60 + 90)
-                await until(
-                    lambda end=T0 + minute * 60 + 60: service.minute_closed(end),  # type: ignore[misc]  # a default keeps the value
-                    "closed",
-                )
+                desk.take(talk.storm(STORM + minute * 60))
+                await say_and_close(service, desk, STORM + minute * 60 + 60)
             await until(lambda: service.effects() and service.pending() == 0, "told")
             assert await service.terminate() == 0
             before = snapshot(service)

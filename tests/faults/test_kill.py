@@ -21,7 +21,8 @@ import pytest_asyncio
 from sentinel.model import Incident
 from sentinel.slack_sandbox import Fault, FaultKind
 from tests.faults.rig import (
-    T0,
+    LATENESS,
+    STORM,
     TOKEN,
     Desk,
     Json,
@@ -29,16 +30,14 @@ from tests.faults.rig import (
     Talk,
     TrappedSandbox,
     config_text,
+    live_through_history,
     slack_lines,
     until,
 )
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
-HISTORY_MINUTES, STEP = 120, 20
-STORM = T0 + HISTORY_MINUTES * 60
 CALM_MINUTES, STORM_MINUTES = 4, 16
-LATENESS = 30.0
 Effects = list[tuple[str, str, float]]
 
 
@@ -54,12 +53,7 @@ class Drill:
         """Whether the minute under way is closed."""
 
     async def history(self) -> None:
-        for begin in range(0, HISTORY_MINUTES, STEP):
-            self.desk.take(self.talk.usual(T0 + begin * 60, STEP, 2 * STEP))
-            await self.service.move(T0 + (begin + STEP) * 60)
-            assert await self.desk.send_all()
-            await self.service.move(T0 + (begin + STEP) * 60 + LATENESS)
-            await self.closed(T0 + (begin + STEP) * 60)
+        await live_through_history(self.service, self.desk, self.talk)
 
     async def closed(self, until_moment: float) -> None:
         await until(

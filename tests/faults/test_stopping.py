@@ -12,7 +12,20 @@ import pytest
 
 from sentinel.model import EffectKind
 from sentinel.slack_sandbox import Fault, FaultKind, SlackSandbox
-from tests.faults.rig import T0, Desk, Json, Service, Talk, config_text, send, slack_lines, until
+from tests.faults.rig import (
+    STORM,
+    T0,
+    Desk,
+    Json,
+    Service,
+    Talk,
+    config_text,
+    live_through_history,
+    say_and_close,
+    send,
+    slack_lines,
+    until,
+)
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
@@ -33,17 +46,12 @@ class Lives:
     async def play(self) -> None:
         service = self.service
         async with service:
+            await live_through_history(service, self.desk, self.talk)
             for minute in range(MINUTES):
-                begin = T0 + minute * 60
+                begin = STORM + minute * 60
                 calm = minute < 4
                 self.desk.take(self.talk.usual(begin, 1, 4) if calm else self.talk.storm(begin, 15))
-                await service.move(begin + 60)
-                assert await self.desk.send_all()
-                await service.move(begin + 90)
-                await until(
-                    lambda end=begin + 60: service.minute_closed(end),  # type: ignore[misc]  # a default keeps the value
-                    "closed",
-                )
+                await say_and_close(service, self.desk, begin + 60)
                 if minute in self._ends:
                     service.signal(self._ends[minute])
                     await service.gone()
@@ -127,11 +135,10 @@ async def test_a_notice_that_slack_did_not_take_before_the_stop_is_delivered_aft
         service = Service(tmp_path, config_text(slack_lines(sandbox)))
         desk, talk = Desk(service), Talk()
         async with service:
+            await live_through_history(service, desk, talk)
             for minute in range(6):
-                desk.take(talk.storm(T0 + minute * 60))
-                await service.move(T0 + minute * 60 + 60)
-                assert await desk.send_all()
-                await service.move(T0 + minute * 60 + 90)
+                desk.take(talk.storm(STORM + minute * 60))
+                await say_and_close(service, desk, STORM + minute * 60 + 60)
             await until(lambda: service.logged("notice_failed"), "Slack refused")
             assert await service.terminate() == 0
             assert sandbox.messages == []
