@@ -209,9 +209,10 @@ def _outcome(t: Translator, state: StepState) -> str:
 def _alarms(t: Translator, told: Sequence[Effect], message: AlertMessage) -> list[str]:
     """The figures of each alarm, and what could have been wrong with them."""
     heads = message.headings
-    share = message.headings.negative
+    # What the model counted, and said so: a level needs posts that people judged.
+    share = t.gettext("read as negative")
     if message.direction is Direction.OPPORTUNITY:
-        share = t.gettext("positive mentions")
+        share = t.gettext("read as positive")
     rows: list[tuple[str, ...]] = [
         (
             t.gettext("When"),
