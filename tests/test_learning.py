@@ -240,6 +240,17 @@ async def test_drawn_posts_are_of_the_brand_readable_and_not_judged_yet(tmp_path
         assert () == await learner.draw("aurora", 10)
 
 
+async def test_new_and_old_posts_are_drawn_alike(tmp_path: Path) -> None:
+    async with running(tmp_path) as rig:
+        learner = install(rig)
+        await talk(rig, 0, 120)
+        number = [
+            int(one.mention.id[1:]) for _ in range(20) for one in await learner.draw("aurora", 5)
+        ]
+        # 100 draws; the standard error of their mean place is 3.5
+        assert 45 < sum(number) / len(number) < 74
+
+
 def test_metrics_know_every_outcome_and_every_word() -> None:
     assert {one.value for one in Outcome} == set(metrics.LAYER_OUTCOMES)
     assert {UNRELATED, "negative", "neutral", "positive"} == set(metrics.LABELS)

@@ -183,7 +183,7 @@ async def one(connection: AsyncConnection, source: str, mention_id: str) -> Sigh
 async def draw(
     connection: AsyncConnection, brand: str, since: float, number: int, rng: Random
 ) -> list[Sighting]:
-    """Up to ``number`` archived mentions of a brand since then, each as likely as any other."""
+    """Up to ``number`` archived mentions of a brand since then, each as likely as any other, and in any order as well."""
     of_brand = (mention_brands.c.brand == brand, mention_brands.c.published_at >= since)
     many = await connection.execute(
         select(func.count()).select_from(mention_brands).where(*of_brand)
@@ -200,7 +200,9 @@ async def draw(
         )
         drawn += found.scalars()
     rows = await connection.execute(select(mentions).where(mentions.c.n.in_(drawn)))
-    return [sighting_of(row) for row in rows]
+    found_by_n = {row.n: sighting_of(row) for row in rows}
+    # As drawn, not as stored: whoever takes only the first of them must not get the oldest.
+    return [found_by_n[n] for n in drawn if n in found_by_n]
 
 
 async def search(
