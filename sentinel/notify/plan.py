@@ -115,7 +115,7 @@ def checklist(
     for state in incident.checklist:
         row = _row(t, state, playbook.step(state.id) if playbook else None, people, now)
         if incident.open and not state.done_by and state.due_at < now:
-            late = t.gettext("overdue, was due {when}", when=t.at(state.due_at, now))
+            late = t.gettext("overdue: {when}", when=t.stamp(state.due_at, now))
             row = msgspec.structs.replace(row, overdue=True, due=late)
         rows.append(row)
     return tuple(sorted(rows, key=lambda row: row.due_at))

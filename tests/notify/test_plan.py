@@ -122,7 +122,7 @@ def test_steps_stand_in_the_order_in_which_they_fall_due() -> None:
 def test_a_step_that_is_late_says_so_until_it_is_done() -> None:
     late = said(effect(at=SUNDAY_2240 + 20 * MINUTE)).checklist
     assert [row.overdue for row in late] == [True, False, False]
-    assert late[0].due == "in ritardo, scadeva alle 22:50"
+    assert late[0].due == "in ritardo: 22:50"
     done = change(INCIDENT.checklist[0], done_by="Anna Bianchi", done_at=SUNDAY_2240 + 15 * MINUTE)
     incident = change(INCIDENT, checklist=(done, *INCIDENT.checklist[1:]))
     row = of(incident, at=SUNDAY_2240 + 20 * MINUTE).checklist[0]
