@@ -8,6 +8,7 @@ Times are epoch seconds (UTC) as ``float``; aware datetimes exist only at the ed
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum, StrEnum
 
 import msgspec
@@ -123,6 +124,20 @@ class Retraction(Value, frozen=True, omit_defaults=True):
     author_id: str = ""
 
 
+TYPED_FROM = 0.4
+"""Summed scores of its crisis types from which a post is said to have one. Less than half: a type that is told in vain is
+seen to be wrong, one that is not told is missed."""
+
+
+def likely_type(ranked: Sequence[tuple[str, float]]) -> str:
+    """The best of ranked crisis types, empty where "none of these", which has the rest of the scores, is likelier.
+
+    >>> likely_type([("boycott", 0.5), ("fake-news", 0.1)]), likely_type([("boycott", 0.2)])
+    ('boycott', '')
+    """
+    return ranked[0][0] if sum(score for _, score in ranked) >= TYPED_FROM else ""
+
+
 class Verdict(Value, frozen=True, omit_defaults=True):
     """What the language room says of one post; probabilities sum to 1.
 
@@ -148,6 +163,11 @@ class Verdict(Value, frozen=True, omit_defaults=True):
     def scored(self) -> bool:
         """Whether a model read the post. If not, its probabilities are no judgement, and least of all a neutral one."""
         return self.model_id != UNSCORED
+
+    @property
+    def crisis_type(self) -> str:
+        """The likeliest crisis type; empty where it is likelier that the post has none."""
+        return likely_type(self.crisis_types)
 
     @property
     def measured(self) -> str:

@@ -145,7 +145,8 @@ class Storyline(msgspec.Struct):
         rank = toward + followers + math.log10(1 + quote.spread) / 4 + min(len(head), 120) / 1200
         if mention.repost_of:
             rank -= 1.0  # its original is shown wherever it is known
-        candidate = Candidate(rank, quote, verdict.terms, verdict.crisis_types[:2], mark)
+        kinds = verdict.crisis_types[:2] if verdict.crisis_type else ()
+        candidate = Candidate(rank, quote, verdict.terms, kinds, mark)
         speaks = self._speaks(verdict.label)
         self.chain.add(mention, quote, verdict.terms, speaks=speaks)
         if speaks:

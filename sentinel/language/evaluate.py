@@ -66,7 +66,7 @@ def _report(model_id: str, group: str, pairs: Sequence[tuple[Labelled, Verdict]]
     truth = np.array([SENTIMENTS.index(post.sentiment) for post, _ in read], dtype=np.int64)
     table = np.array([(v.negative, v.neutral, v.positive) for _, v in read], dtype=np.float64)
     report = sentiment_report(model_id, group, truth, table.reshape(len(read), 3), posts=len(pairs))
-    typed = [(p, [name for name, _ in v.crisis_types]) for p, v in pairs if p.type is not None]
+    typed = [(p, v.crisis_types) for p, v in pairs if p.type is not None]
     top1, top3, none = type_measures(
         [post.type or NO_TYPE for post, _ in typed], [types for _, types in typed], NO_TYPE
     )

@@ -43,9 +43,10 @@ MAX_TYPES = 5
 LEAST_TYPE_SCORE = 0.04
 """Score below which a crisis type is not named."""
 
-NONE_FROM = 0.6
-"""Probability of "none of these" from which a post has no crisis type. More than half: a type that is named in vain carries
-a low score and is lost in an incident's sum, one that is not named is gone."""
+NONE_FROM = 0.8
+"""Probability of "none of these" from which a post's crisis types are not ranked at all. Much more than half: a weak hint carries
+a low score and is lost in an incident's sum if others say otherwise, one that is not passed on is gone. Whether a single post
+*has* a type is `likely_type`'s to say."""
 
 _THIRD = 1.0 / 3.0
 _NOTHING = Spoken(UNKNOWN_LANGUAGE)
@@ -78,7 +79,7 @@ def softmax(scores: Floats) -> Floats:
 def rank_types(
     names: Sequence[str], probabilities: NDArray[Any], digits: int = 4
 ) -> tuple[tuple[str, float], ...]:
-    """Crisis types best first; empty if "none of these" (the last probability) is as good as sure."""
+    """Crisis types best first, as hints; empty if "none of these" (the last probability) is as good as sure."""
     if probabilities[-1] >= NONE_FROM:
         return ()
     scores = probabilities[:-1].tolist()

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sentinel.language.quantify import LEAST_LABELS
+from sentinel.model import likely_type
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -259,22 +260,22 @@ def sentiment_report(
 
 
 def type_measures(
-    truth: Sequence[str], ranked: Sequence[Sequence[str]], none: str
+    truth: Sequence[str], ranked: Sequence[Sequence[tuple[str, float]]], none: str
 ) -> tuple[Measure | None, Measure | None, Measure | None]:
     """Measures of crisis types.
 
     Args:
         truth: The right type of each post, or `none`.
-        ranked: The types named for it, best first.
+        ranked: The types and scores ranked for it, best first.
         none: Label of a post without a type.
 
     Returns:
         Share of the posts with a type whose best type is right, the same within the best three, and the share of
-        the posts without a type that got none; None where there are no such posts.
+        the posts without a type that are said to have none; None where there are no such posts.
     """
     pairs = list(zip(truth, ranked, strict=True))
-    named = [(label, types) for label, types in pairs if label != none]
-    plain = [not types for label, types in pairs if label == none]
+    named = [(label, [slug for slug, _ in types]) for label, types in pairs if label != none]
+    plain = [not likely_type(types) for label, types in pairs if label == none]
     return (
         rate([label in types[:1] for label, types in named]),
         rate([label in types[:3] for label, types in named]),

@@ -421,7 +421,7 @@ def _with_types(report: Report, posts: Sequence[Labelled], typed: Ints, table: F
     rows = [(post, row) for post, row in rows if post.lang == report.group]
     top1, top3, none = type_measures(
         [post.type or NO_TYPE for post, _ in rows],
-        [[name for name, _ in rank_types((*CRISIS_TYPES, NO_TYPE), row)] for _, row in rows],
+        [rank_types((*CRISIS_TYPES, NO_TYPE), row) for _, row in rows],
         NO_TYPE,
     )
     return msgspec.structs.replace(report, type_top1=top1, type_top3=top3, type_none=none)
@@ -455,7 +455,7 @@ def train(
 
 
 SHIPPED_SETTINGS: Final = Settings(
-    model_id="linear-it-en-2",
+    model_id="linear-it-en-3",
     shrink=40.0,
     humility=2.0,
     shrink_types=2.0,

@@ -27,7 +27,7 @@ def test_plain_posts_are_read_as_a_person_would(blended: Scorer):
 
     assert ["negative", "positive"] == [verdict.label for verdict in found[:2]]
     assert found[2].crisis_types[0][0] == "product-safety"
-    assert found[0].model_id == "linear-it-en-2+use-it-en-2"
+    assert found[0].model_id == "linear-it-en-3+use-it-en-2"
 
 
 @pytest.mark.timeout(180)

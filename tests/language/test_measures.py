@@ -59,7 +59,12 @@ def test_an_interval_holds_its_figure_and_narrows_with_more_posts():
 def test_types_are_counted_apart_from_posts_without_one():
     first, among, none = type_measures(
         ["boycott", "boycott", "none", "none"],
-        [["boycott"], ["fake-news", "boycott"], [], ["boycott"]],
+        [
+            [("boycott", 0.3)],
+            [("fake-news", 0.5), ("boycott", 0.2)],
+            [("boycott", 0.3)],  # a hint, and "none" is likelier
+            [("boycott", 0.6)],
+        ],
         "none",
     )
 

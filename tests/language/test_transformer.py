@@ -66,7 +66,7 @@ def test_language_terms_and_crisis_types_are_the_linear_model_s(
     for mine, plain in zip(transformer.score(posts), scorer.score(posts), strict=True):
         assert (plain.language, plain.terms) == (mine.language, mine.terms)
         assert plain.crisis_types == mine.crisis_types
-        assert (plain.model_id, transformer.model_id) == ("linear-it-en-2", mine.model_id)
+        assert (plain.model_id, transformer.model_id) == ("linear-it-en-3", mine.model_id)
 
 
 @settings(max_examples=30, deadline=None)
