@@ -5,8 +5,8 @@
 FOLDER holds the replay sets of ``crisis_labels.toml`` (news_rss_2022_2023, hn_frontpage_2020_2022, nike_2018_dev,
 airline_2015): their texts may not be published, so only the labels, with the reasons for them, are in the repository.
 
-The first posts of each event go the way of the service: language room, then the same sums as an incident's. Top-1 and
-top-3 count an event without any type as wrong. Intervals are Wilson's, 95 %.
+The first posts of each event go the way of the service: language room, then the same sums as an incident's, then the ranking of
+the playbooks, which names the incident. Top-1 and top-3 count an event without any type as wrong. Intervals are Wilson's, 95 %.
 """
 
 from __future__ import annotations
@@ -22,10 +22,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from sentinel.core.playbook_match import Matcher, MatchQuery
 from sentinel.core.storyline import Storyline
 from sentinel.language import Post, load_scorer
 from sentinel.language.base import Scorer
 from sentinel.model import Author, Match, Mention, Sighting
+from sentinel.playbook_files import load_playbooks
 
 LABELS = Path(__file__).with_name("crisis_labels.toml")
 FILES = {
@@ -79,6 +81,40 @@ def ranked(scorer: Scorer, texts: list[str]) -> list[tuple[str, float]]:
     return list(story.ranked_types())
 
 
+def named(
+    plans: Matcher, types: list[tuple[str, float]], texts: list[str]
+) -> list[tuple[str, float]]:
+    """Crisis types in the order in which their playbooks are ranked: by types and by words."""
+    found: dict[str, float] = {}
+    types_of = {playbook.id: playbook.types for playbook in plans.playbooks}
+    for one in plans.rank(MatchQuery(crisis_types=tuple(types), texts=tuple(texts))):
+        for slug in types_of[one.playbook] if one.score > 0 else ():
+            found.setdefault(slug, one.score)
+    return list(found.items())
+
+
+class Tally:
+    """How often the right type came first, came among the first three, and a defensible one came first."""
+
+    def __init__(self) -> None:
+        self.first = self.third = self.lenient = self.of = 0
+
+    def add(self, event: dict[str, Any], found: list[str]) -> str:
+        """Count an event; returns its mark."""
+        self.of += 1
+        self.first += found[:1] == [event["type"]]
+        self.third += event["type"] in found[:3]
+        self.lenient += bool(set(found[:1]) & {event["type"], *event.get("also", ())})
+        return "1" if found[:1] == [event["type"]] else "3" if event["type"] in found[:3] else "-"
+
+    def show(self, name: str) -> None:
+        """Print the three shares."""
+        sys.stdout.write(
+            f"{name}\ntop-1 {wilson(self.first, self.of)}\ntop-3 {wilson(self.third, self.of)}\n"
+            f"top-1, where a second label is allowed {wilson(self.lenient, self.of)}\n"
+        )
+
+
 def wilson(right: int, of: int) -> str:
     """Share with its 95 % interval."""
     z, share = 1.96, right / of
@@ -95,27 +131,24 @@ def main() -> None:
     parser.add_argument("--posts", type=int, default=40, help="first posts of each event")
     asked = parser.parse_args()
     scorer = load_scorer(("en", "it"), kind=asked.scorer)
-    first = third = lenient = of = 0
+    plans = Matcher(tuple(load_playbooks()))
+    by_types, by_plans = Tally(), Tally()
     for event in tomllib.loads(LABELS.read_text())["events"]:
         start = began(asked.folder, event)
         rows = posts(asked.folder, event["set"], event["brand"])
         texts = [row["text"] for row in rows if 0 <= moment(row["ts"]) - start <= HOURS * 3600][
             : asked.posts
         ]
-        found = [slug for slug, _ in ranked(scorer, texts)]
-        of += 1
-        first += found[:1] == [event["type"]]
-        third += event["type"] in found[:3]
-        lenient += bool(set(found[:1]) & {event["type"], *event.get("also", ())})
-        mark = "1" if found[:1] == [event["type"]] else "3" if event["type"] in found[:3] else "-"
+        types = ranked(scorer, texts)
+        found = [slug for slug, _ in types]
+        mark = by_types.add(event, found)
+        called = by_plans.add(event, [slug for slug, _ in named(plans, types, texts)])
         sys.stdout.write(
-            f"{mark} {event['brand']:22} {event['day']} {len(texts):3} {event['type']:20} "
+            f"{mark}{called} {event['brand']:22} {event['day']} {len(texts):3} {event['type']:20} "
             f"{', '.join(found[:3]) or 'none'}\n"
         )
-    sys.stdout.write(
-        f"{scorer.model_id}\ntop-1 {wilson(first, of)}\ntop-3 {wilson(third, of)}\n"
-        f"top-1, where a second label is allowed {wilson(lenient, of)}\n"
-    )
+    by_types.show(scorer.model_id)
+    by_plans.show(f"{scorer.model_id} and the words of the playbooks")
 
 
 if __name__ == "__main__":
