@@ -10,6 +10,8 @@ the figures and the time. What does not: detection (``detectors``), counting (``
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import msgspec
 
 from sentinel.core.checklist import change_playbook, open_checklist
@@ -40,8 +42,9 @@ NORMAL_MINUTES = 60
 DECAY_SHARE, REVIVE_SHARE = 0.5, 0.8
 """Of the peak: below the first it decays, above the second it is back. Two bounds, so that it does not flap."""
 DECAY_MINUTES = 10
-RETURN_SECONDS = 72 * 3600.0
-"""A storyline that flares up within this time of its end is the same incident."""
+RETURN_SECONDS = 7 * 86_400.0
+"""A storyline that flares up within this time of its end is the same incident: what follows a scandal (a lawsuit, a resignation, the
+next weekend's protest) comes days later, and is the same affair to the people on call."""
 SAME_STORY = 0.2
 """Share of common top terms from which two waves more than a day apart are one storyline."""
 REMATCH_SECONDS = 1800.0
@@ -301,22 +304,27 @@ def _phase(case: Case, rate: float, at: float) -> Phase:
     return Phase.PEAK
 
 
-def same_story(case: Case, fresh: Storyline, at: float) -> bool:
-    """Whether what flares up now is the storyline of a resolved case, rather than another one."""
+def same_story(case: Case, fresh: Storyline, at: float, own: Collection[str] = ()) -> bool:
+    """Whether what flares up now is the storyline of a resolved case, rather than another one.
+
+    Args:
+        case: The resolved one, of the same direction.
+        fresh: What is said now.
+        at: Now, epoch seconds.
+        own: The brand's own words, which every storyline of it shares.
+    """
     ended = case.resolved_at if case.resolved_at is not None else case.updated_at
     if at - ended > RETURN_SECONDS:
         return False
     if at - ended <= 24 * 3600:
         return True
-    then, now = _top(case.storyline), _top(fresh)
+    then, now = _top(case.storyline, own), _top(fresh, own)
     return bool(then and now) and len(then & now) / min(len(then), len(now)) >= SAME_STORY
 
 
-def _top(story: Storyline, number: int = 15) -> set[str]:
-    return {
-        term
-        for term, _ in sorted(story.terms.items(), key=lambda item: (-item[1], item[0]))[:number]
-    }
+def _top(story: Storyline, own: Collection[str], number: int = 15) -> set[str]:
+    said = [item for item in story.terms.items() if item[0] not in own]
+    return {term for term, _ in sorted(said, key=lambda item: (-item[1], item[0]))[:number]}
 
 
 def _ranked(table: dict[str, int]) -> tuple[tuple[str, int], ...]:

@@ -28,9 +28,11 @@ from sentinel.core.evidence import (
 from sentinel.core.flow import Counts, Flow
 from sentinel.core.history import in_time
 from sentinel.core.incidents import (
+    RETURN_SECONDS,
     Case,
     choose_playbook,
     follow,
+    own_words,
     past_case,
     plan_of,
     same_story,
@@ -66,7 +68,6 @@ RECENT_SIGHTINGS = 64
 TELL_SECONDS = 300.0
 """At most this often an alert's figures are edited while nothing else changes."""
 PAGE_AGAIN_SECONDS = 600.0
-KEEP_RESOLVED_SECONDS = 7 * 86_400.0
 FALSE_ALARM_QUIET_SECONDS = 6 * 3600.0
 """After "false alarm" the same direction stays quiet this long, unless it becomes more severe."""
 GAP_SECONDS = 86_400.0
@@ -329,7 +330,7 @@ class BrandShard:
         kept = [
             case
             for case in state.cases
-            if case.open or at - (case.resolved_at or at) < KEEP_RESOLVED_SECONDS
+            if case.open or at - (case.resolved_at or at) < RETURN_SECONDS
         ]
         if len(kept) < len(state.cases):
             state.history = self._past(at)
@@ -453,7 +454,7 @@ class BrandShard:
         )
         evidence = self._evidence(direction, at)
         state.armed[direction] = False
-        if old is not None and same_story(old, story, at):
+        if old is not None and same_story(old, story, at, own_words(self.brand)):
             return self._return(old, story, evidence, at)
         case = Case(
             id=_incident_id(self.brand.id, direction, at),

@@ -151,17 +151,18 @@ def told(*terms: str) -> Storyline:
         (24, ("altro",), True),
         (25, ("altro",), False),
         (25, ("boicotta", "altro"), True),
-        (72, ("boicotta",), True),
-        (73, ("boicotta",), False),
+        (168, ("boicotta",), True),
+        (169, ("boicotta",), False),
+        (30, ("aurora",), False),  # everybody says the brand's name
         (30, (), False),
     ],
 )
 def test_a_flare_up_is_the_same_story_by_time_and_words(
     hours: int, terms: tuple[str, ...], same: bool
 ) -> None:
-    old = case(resolved_at=START, storyline=told("boicotta", "presidente"))
-    assert same is same_story(old, told(*terms), START + hours * 3600)
-    assert RETURN_SECONDS == 72 * 3600
+    old = case(resolved_at=START, storyline=told("boicotta", "presidente", "aurora"))
+    assert same is same_story(old, told(*terms), START + hours * 3600, {"aurora"})
+    assert RETURN_SECONDS == 168 * 3600
 
 
 def test_the_kind_is_the_matched_playbooks_else_the_best_types_else_unknown() -> None:
