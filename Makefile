@@ -9,7 +9,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PATH := $(PATH):/usr/sbin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev servers demo test lint format bench bench-language bench-detection bench-detection-docs wheel-check detectors-check mutants check run clean
+.PHONY: help setup setup-dev servers demo test lint format bench bench-language bench-detection bench-detection-docs bench-backtest wheel-check detectors-check mutants check run clean
 
 help: ## list all tasks
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-21s %s\n", $$1, $$2}'
@@ -65,6 +65,9 @@ bench-detection: setup-dev ## delay and false alarms beside an oracle, a rule an
 
 bench-detection-docs: setup-dev ## the same in full (long), rewriting tables and plots in docs/; ARGS="--nab PATH"
 	$(BIN)/python -m benchmarks.detection --docs $(if $(findstring --quick,$(ARGS)),,--full) $(ARGS)
+
+bench-backtest: setup-dev ## how long a backtest of 90 days of a busy brand takes
+	$(BIN)/python -m benchmarks.backtest
 
 wheel-check: setup-dev ## build the wheel, install it alone, run the demo from another directory
 	@deploy/scripts/check-wheel.sh
