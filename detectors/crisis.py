@@ -24,6 +24,10 @@ from detectors.volume import LEVEL_SD, Collapse, GrowthBank, Level
 VOLUME_CAP = 3.0  # nats: what harmless virality leaves of the evidence in a count
 VIRALITY_LEAST = 8.0  # nats: no stream's harmless virality is taken for less
 VIRALITY_BLOCKS = 112  # four weeks of blocks, before a stream's virality is taken for known
+MAJORITY = (
+    0.5  # harmless virality is not mostly negative: a stream of unknown virality goes by that
+)
+MAJORITY_SDS = 1.645  # beyond what comes of chance
 KINDS = NEGATIVE, POSITIVE = 1, 2  # places in ``recent``
 WINDOW = 15  # buckets in the window that people read
 LEARNING_DAYS = 7
@@ -362,17 +366,33 @@ class CrisisDetector(PureScoring):
 
         Up to the cap always. Beyond it only what exceeds this stream's own harmless virality, once four weeks of it
         were seen, and only while the share of that kind is not below its usual one: attention alone is no threat.
+        Before that, only what exceeds the least virality, and only for threats while most of what is said is negative.
         Nor right after a gap: more may come back than was owed, until the evidence has once been gone.
         ``without`` so many mentions of that kind, for "what if".
         """
         counted = min(VOLUME_CAP, evidence)
-        known = self.virality.blocks >= VIRALITY_BLOCKS and not self.after_gap
-        if evidence > VIRALITY_LEAST and known:
-            usual = (self.negative if kind == NEGATIVE else self.positive).usual
-            hits, mentions = self.recent[kind] - without, self.recent[0] - without
-            if hits >= usual * mentions:
-                counted += max(0.0, evidence - max(VIRALITY_LEAST, self.virality.value))
+        if evidence <= VIRALITY_LEAST or self.after_gap:
+            return counted
+        if not self._virality_known:
+            if kind == NEGATIVE and self._mostly_negative(without):
+                counted += max(0.0, evidence - VIRALITY_LEAST)
+            return counted
+        usual = (self.negative if kind == NEGATIVE else self.positive).usual
+        if self.recent[kind] - without >= usual * (self.recent[0] - without):
+            counted += max(0.0, evidence - max(VIRALITY_LEAST, self.virality.value))
         return counted
+
+    @property
+    def _virality_known(self) -> bool:
+        return self.virality.blocks >= VIRALITY_BLOCKS
+
+    def _mostly_negative(self, without: float) -> bool:
+        """Whether most of what was said in the window is negative, and not less than usual, leaving out so many negatives."""
+        mentions = sum(row[0] for row in self.window) - without
+        negative = sum(row[1] for row in self.window) - without
+        chance = MAJORITY_SDS * math.sqrt(MAJORITY * (1 - MAJORITY) * max(0.0, mentions))
+        least = max(MAJORITY * mentions + chance, self.negative.usual * mentions)
+        return negative >= least
 
     def idle(self, start: int, most: int) -> int:
         """How many empty buckets from ``start`` on ``pass_idle`` may take at once; 0: ``step`` the next.
@@ -394,6 +414,8 @@ class CrisisDetector(PureScoring):
             or self.last_missing
             or profile.multiplier != 1.0
             or level.backlog > 0
+            # what is mostly said depends on the window, which an empty minute changes
+            or (self.volume.evidence > VIRALITY_LEAST and not self._virality_known)
             or self._collapse_is_lasting(start + HOUR)
             or self.threat_after(buckets) >= self.threat_budget.value
             or self.opportunity_after(buckets) >= self.opportunity_budget.value

@@ -331,6 +331,32 @@ def test_a_surge_beyond_a_calm_streams_own_virality_counts_although_the_share_is
     assert alarms == [True, False]
 
 
+@pytest.mark.parametrize(
+    ("bad", "good", "alarm", "chance"),
+    [(0.65, 0.3, True, False), (0.4, 0.1, False, False), (0.1, 0.85, False, None)],
+    ids=["mostly negative", "mixed", "praise"],
+)
+def test_a_surge_in_the_first_weeks_is_a_threat_where_most_of_it_is_negative(
+    bad: float, good: float, alarm: bool, chance: bool | None
+) -> None:
+    """Two posts a day, half of them negative, then fourteen a minute: nothing is known of the brand's virality yet."""
+    rng, detector = random.Random(4), CrisisDetector(60, 30.0, "UTC")
+    days = 7
+    for minute in range(days * 1440):
+        n = poisson(rng, 2 / 1440)
+        detector.step(MONDAY + minute * MINUTE, n, binomial(rng, n, 0.5), 0)
+    alarms = chances = False
+    for minute in range(days * 1440, days * 1440 + 60):
+        n = poisson(rng, 14.0)
+        negative = binomial(rng, n, bad)
+        positive = binomial(rng, n - negative, good / (1 - bad))
+        score = detector.step(MONDAY + minute * MINUTE, n, negative, positive)
+        alarms |= score >= detector.threshold
+        chances |= detector.last.opportunity
+    assert alarms is alarm
+    assert chance is None or chances is chance
+
+
 @pytest.mark.parametrize("declared", [True, False])
 def test_a_backlog_larger_than_what_was_owed_is_no_surge(declared: bool) -> None:
     """A brand that never had a burst, so that the same heap out of the blue is an alarm."""
