@@ -25,7 +25,7 @@ import aiohttp
 import msgspec
 
 from sentinel.app import App
-from sentinel.config import build_config
+from sentinel.config import LanguageSettings, build_config
 from sentinel.core.match import Matcher
 from sentinel.core.pipeline import Core
 from sentinel.core.shard import Settings
@@ -105,6 +105,15 @@ def _item(mention: Mention, number: int, at: float) -> dict[str, object]:
 
 async def throughput() -> dict[str, object]:
     """HTTP batch ingest -> match -> score -> detect -> committed, one process with client and server on one core."""
+    return await _throughput(0.0)
+
+
+async def second() -> dict[str, object]:
+    """The same with the usual share of a core for second opinions (needs the extra ``embeddings``)."""
+    return await _throughput(LanguageSettings().second_opinion_share)
+
+
+async def _throughput(share: float) -> dict[str, object]:
     scenario = load_scenario("executive-remark")
     mentions = _texts(scenario, THROUGHPUT_MENTIONS)
     start = scenario.starts_at()
@@ -121,7 +130,11 @@ async def throughput() -> dict[str, object]:
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         clock = ReplayClock(start)
-        config = build_config(_raw(scenario, folder, None, 0.0), folder / "bench.toml", {})
+        raw = {
+            **_raw(scenario, folder, None, 0.0),
+            "language": {"second_opinion_share": share},
+        }
+        config = build_config(raw, folder / "bench.toml", {})
         app = App(
             config,
             clock=clock,
@@ -355,6 +368,7 @@ tokens = ["{TOKEN}"]
 
 PARTS: dict[str, Callable[[], object]] = {
     "throughput": throughput,
+    "second": second,
     "unmatched": unmatched,
     "latency": latency,
     "memory": memory,
