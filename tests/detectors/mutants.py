@@ -168,6 +168,13 @@ MUTANTS = (
         "properties",
     ),
     Mutant(
+        "a surge in the first weeks counts whatever is said",
+        "crisis.py",
+        "if kind == NEGATIVE and self._mostly_negative(without):",
+        "if kind == NEGATIVE:",
+        "crisis",
+    ),
+    Mutant(
         "a restart forgets the clock of a collapse",
         "volume.py",
         'collapse.evidence, collapse.lasting, collapse.onset = data["state"]',

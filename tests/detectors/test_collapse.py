@@ -176,6 +176,8 @@ def test_evidence_is_limited_and_survives_a_restart() -> None:
     for i in range(500):
         collapse.update(i * MINUTE, 0, 50.0, 0.2)
     assert collapse.evidence == EVIDENCE_LIMIT
+    collapse.update(500 * MINUTE, 1, 50.0, 0.2)  # somebody is there after all: the clock starts
+    assert collapse.lasting == 500 * MINUTE
     twin = Collapse.restore(json.loads(json.dumps(collapse.snapshot())))
     assert twin.snapshot() == collapse.snapshot()
-    assert twin.update(500 * MINUTE, 20, 50.0, 0.2) == collapse.update(500 * MINUTE, 20, 50.0, 0.2)
+    assert twin.update(501 * MINUTE, 20, 50.0, 0.2) == collapse.update(501 * MINUTE, 20, 50.0, 0.2)
