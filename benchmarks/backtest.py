@@ -2,8 +2,8 @@
 
     python -m benchmarks.backtest [--days 90] [--rate 10]
 
-``make bench-backtest`` runs it (about ten minutes and 400 MB in the temporary folder). Posts are made of two halves of posts of the corpus each,
-in the corpus's two languages, with a daily rhythm: no two need be alike, but after some thousands their words have all been met, as
+``make bench-backtest`` runs it (about four minutes and 300 MB in the temporary folder). Posts are made of two halves of posts of the corpus each,
+none of them negative, in its two languages, with a daily rhythm: no two need be alike, but after some thousands their words have all been met, as
 in talk about one brand. Counts are the same minutes as CSV. Each run is ``sentinel backtest`` as a user would call it, on all cores.
 """
 

@@ -24,9 +24,7 @@ from detectors.volume import LEVEL_SD, Collapse, GrowthBank, Level
 VOLUME_CAP = 3.0  # nats: what harmless virality leaves of the evidence in a count
 VIRALITY_LEAST = 8.0  # nats: no stream's harmless virality is taken for less
 VIRALITY_BLOCKS = 112  # four weeks of blocks, before a stream's virality is taken for known
-MAJORITY = (
-    0.5  # harmless virality is not mostly negative: a stream of unknown virality goes by that
-)
+MAJORITY = 0.5  # harmless virality is not mostly negative, which is what unknown virality goes by
 MAJORITY_SDS = 1.645  # beyond what comes of chance
 KINDS = NEGATIVE, POSITIVE = 1, 2  # places in ``recent``
 WINDOW = 15  # buckets in the window that people read
@@ -391,8 +389,7 @@ class CrisisDetector(PureScoring):
         mentions = sum(row[0] for row in self.window) - without
         negative = sum(row[1] for row in self.window) - without
         chance = MAJORITY_SDS * math.sqrt(MAJORITY * (1 - MAJORITY) * max(0.0, mentions))
-        least = max(MAJORITY * mentions + chance, self.negative.usual * mentions)
-        return negative >= least
+        return negative >= max(MAJORITY * mentions + chance, self.negative.usual * mentions)
 
     def idle(self, start: int, most: int) -> int:
         """How many empty buckets from ``start`` on ``pass_idle`` may take at once; 0: ``step`` the next.

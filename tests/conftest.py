@@ -1,4 +1,4 @@
-"""What holds for every test: a command that is run in this process leaves its logging behind nobody."""
+"""What holds for every test: what a command that runs in this process sets for its logging ends with the test."""
 
 from __future__ import annotations
 

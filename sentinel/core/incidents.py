@@ -304,7 +304,7 @@ def _phase(case: Case, rate: float, at: float) -> Phase:
     return Phase.PEAK
 
 
-def same_story(case: Case, fresh: Storyline, at: float, own: Collection[str] = ()) -> bool:
+def same_story(case: Case, fresh: Storyline, at: float, own: Collection[str]) -> bool:
     """Whether what flares up now is the storyline of a resolved case, rather than another one.
 
     Args:
